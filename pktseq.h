@@ -461,7 +461,8 @@ typedef enum pktseq_rule_kind {
 typedef struct pktseq_rule {
     size_t min_length;       // reference: this many packets always join, and shorter sequences do
                              //   not count; by connection 1; 0 = no grouping
-    size_t max_length;       // packets of a sequence; the next packet begins another
+    size_t max_length;       // packets of a sequence, below 2^32 - 1; the next packet begins
+                             //   another
     double window;           // reference: seconds after the first packet in which others may join
     int reference_names;     // 1: FINGER, FTP, FTP-DATA and TIME are dropped, SMTP/IMF and SMTP|IMF
                              //   become SMTP
@@ -674,10 +675,10 @@ PKTSEQ_DEF pktseq_status pktseq_table_stream(pktseq_table *table,
 //              are removed and, by the reference's rule, fewer than min_length at the end.
 //   schema     the columns it names that the table lacks are derived, in the original order of the
 //              rows; NULL: none. Not both may be NULL
-//   fails with ARGUMENT (NULL, a rule with min_length 0 or max_length below it, an idle time or
-//              window that is negative or not finite, an empty table, a text index out of range),
-//              MEMORY, MISMATCH (the table lacks a column, also one that others derive from), DATA
-//              (fewer than rule->min_length packets; a time that is not finite).
+//   fails with ARGUMENT (NULL, a rule with min_length 0, max_length below it or too large, an idle
+//              time or window that is negative or not finite, an empty table, a text index out of
+//              range), MEMORY, MISMATCH (the table lacks a column, also one that others derive
+//              from), DATA (fewer than rule->min_length packets; a time that is not finite).
 //              Not for one table from two threads.
 // Derived columns, which pktseq_table_read and _parse also add if the schema names them:
 //   direction         1 for packets from the source of their sequence's first packet; by
@@ -1298,8 +1299,9 @@ typedef struct pktseq_train_config {
 } pktseq_train_config;
 
 // Everything besides the weights that a run needs in order to resume as if it had never stopped. A
-// training loop of your own may fill it for pktseq_save: config, iteration, losses and, with
-// momentum, velocity (from the allocator) and parameters.
+// training loop of your own may fill it for pktseq_save: config, iteration (at most
+// config.iterations), loss and losses (at most iteration) and, with momentum, velocity (from the
+// allocator) and parameters.
 typedef struct pktseq_training {
     pktseq_train_config config;  // of the run, without callback and user_data and, in a checkpoint,
                                  //   threads
@@ -1741,8 +1743,9 @@ PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher);
 // Writes a checkpoint into memory.
 //   codec, training, detector   or NULL
 //   buffer     out. Free with pktseq_buffer_free.
-//   fails with ARGUMENT, MEMORY, MISMATCH (codec or detector and model), DATA (a name that is not
-//              UTF-8, a number that is not finite).       Thread safe.
+//   fails with ARGUMENT (also a training that pktseq_train could not have left: see
+//              pktseq_training), MEMORY, MISMATCH (codec or detector and model), DATA (a name that
+//              is not UTF-8, a number that is not finite).       Thread safe.
 PKTSEQ_DEF pktseq_status pktseq_save_mem(const pktseq_model *model, const pktseq_codec *codec,
                                          const pktseq_training *training,
                                          const pktseq_detector *detector, pktseq_buffer *buffer,
@@ -4842,7 +4845,8 @@ static pktseq_status pktseqi_schema_check(const pktseq_schema *schema, pktseq_er
 }
 
 // Checks a rule that is to be followed. Limits are below 2^31, so that the tracker's 32-bit slots,
-// and links that have a bit beside a slot, hold them.
+// and links that have a bit beside a slot, hold them; lengths fit the tracker's 32-bit positions
+// and, by either rule, a checkpoint, so that no run ends with a codec that cannot be saved.
 static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *err) {
     const double *seconds[] = {&rule->window, &rule->idle};
     if (rule->min_length == 0) return pktseqi_bad_argument(err, "the rule's min_length is 0");
@@ -4855,8 +4859,9 @@ static pktseq_status pktseqi_rule_check(const pktseq_rule *rule, pktseq_error *e
                                  "seconds from 0", i ? "idle" : "window", *seconds[i]);
     if (rule->kind != PKTSEQ_RULE_REFERENCE && rule->kind != PKTSEQ_RULE_CONNECTION)
         return pktseqi_bad_argument(err, "the rule's kind is neither reference nor connection");
-    if (rule->kind == PKTSEQ_RULE_CONNECTION && rule->max_length >= UINT32_MAX)
-        return pktseqi_bad_argument(err, "the rule's max_length is 2^32 or more");
+    if (rule->max_length >= UINT32_MAX)
+        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "the rule's max_length is %z, expected "
+                             "a number below 2^32 - 1", rule->max_length);
     if (rule->max_connections > UINT32_MAX / 2 || rule->max_pairs > UINT32_MAX / 2 ||
         rule->max_packets > UINT32_MAX / 2)
         return pktseqi_bad_argument(err, "a limit of the rule is 2^31 or more");
@@ -15608,7 +15613,8 @@ PKTSEQ_DEF void pktseq_watcher_free(pktseq_watcher *watcher) {
 // by one line of a list. A member whose bytes are all zero is not written, and a missing line
 // leaves zeros. Text never holds what JSON would have to escape: it has %xx in its place.
 //
-// Both directions apply the same checks (pktseqi_member_good), so whatever is saved can be loaded.
+// Both directions apply the same checks, so whatever is saved can be loaded: pktseqi_member_good to
+// each member, pktseqi_training_check and pktseqi_parts_check to what has to fit together.
 // Ranges keep the code that uses a value defined: no division by zero, no number that is not
 // finite, no index of a name that does not exist. Values that depend on other values are checked
 // where the whole object is known.
@@ -16010,8 +16016,8 @@ static const pktseqi_member pktseqi_codec_members[] = {
     PKTSEQI_M_NAME("rule", rule.kind, pktseqi_rule_name)
     PKTSEQI_M_FLAG("reference_names", rule.reference_names)
     PKTSEQI_M_FLAG("tcp_only", rule.tcp_only)
-    PKTSEQI_M_WHOLE("min_length", rule.min_length, 0, PKTSEQI_MAX_WHOLE)
-    PKTSEQI_M_WHOLE("max_length", rule.max_length, 0, PKTSEQI_MAX_WHOLE)
+    PKTSEQI_M_WHOLE("min_length", rule.min_length, 0, PKTSEQI_WHOLE_32)
+    PKTSEQI_M_WHOLE("max_length", rule.max_length, 0, PKTSEQI_WHOLE_32)
     PKTSEQI_M_REAL("window", rule.window, 0, DBL_MAX)
     PKTSEQI_M_REAL("idle", rule.idle, 0, DBL_MAX)
     PKTSEQI_M_WHOLE("max_connections", rule.max_connections, 0, PKTSEQI_WHOLE_32)
@@ -16225,6 +16231,29 @@ static pktseq_status pktseqi_parts_check(const pktseq_model *model, const pktseq
     return PKTSEQ_OK;
 }
 
+// Fails with ARGUMENT if members of a training state contradict each other. Saving and loading both
+// call it, so that a state that a program filled itself is refused while it can still be mended.
+// Sums, counts and losses are of iterations that were done, so there cannot be more of them.
+static pktseq_status pktseqi_training_check(const pktseq_training *t, pktseq_error *err) {
+    static const char *const name[] = {"report_count", "loss_sum_count", "losses"};
+    const size_t count[] = {t->report_count, t->loss_sum_count, t->losses};
+    pktseq_status status = pktseqi_train_config_check(&t->config, err);
+    if (status) return status;
+    if (t->iteration > t->config.iterations)
+        return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "the training's iteration is %z, "
+                             "expected at most config.iterations, %z", t->iteration,
+                             t->config.iterations);
+    for (size_t i = 0; i < PKTSEQI_LENGTH(count); ++i)
+        if (count[i] > t->iteration)
+            return pktseqi_error(err, PKTSEQ_ERROR_ARGUMENT, 0, "the training's %s is %z, expected "
+                                 "at most its iteration, %z", name[i], count[i], t->iteration);
+    if (t->losses && !t->loss) return pktseqi_bad_argument(err, "the training's loss is NULL");
+    if (t->config.momentum > 0 && !t->velocity)
+        return pktseqi_bad_argument(err, "the training has momentum, but no velocity (in a file: "
+                                         "tensor \"" PKTSEQI_VELOCITY "\")");
+    return PKTSEQ_OK;
+}
+
 // Appends a whole file. It is made in memory as a whole, since its first bytes, the length of the
 // header and the checksum, depend on all others; a model of H = 256 takes 2 MB.
 static pktseq_status pktseqi_put_file(pktseqi_text *t, const pktseq_model *model,
@@ -16276,7 +16305,7 @@ PKTSEQ_DEF pktseq_status pktseq_save_mem(const pktseq_model *model, const pktseq
     if (training && training->velocity && training->parameters != model->parameters)
         return pktseqi_bad_argument(err, "the training state is another model's");
     status = pktseqi_parts_check(model, codec, detector, err);
-    if (!status && training) status = pktseqi_train_config_check(&training->config, err);
+    if (!status && training) status = pktseqi_training_check(training, err);
     if (!status) status = pktseqi_put_file(&t, model, codec, training, detector, err);
     if (status) {
         pktseqi_free(&t.allocator, t.data);
@@ -16755,21 +16784,6 @@ static pktseq_status pktseqi_load_codec(pktseqi_header *header, pktseq_codec *co
     return pktseqi_load_end(header, pktseqi_load_fields(&header->lines, codec));
 }
 
-// Reads "pktseq.training". Sums, counts and losses are of iterations that were done, so there
-// cannot be more of them.
-static pktseq_status pktseqi_load_training(pktseqi_header *header, pktseq_training *t) {
-    pktseq_status status;
-    if (!pktseqi_load_find(header, "pktseq.training")) return PKTSEQ_OK;
-    t->allocator = header->lines.allocator;
-    status = pktseqi_load_members(&header->lines, PKTSEQI_LIST(pktseqi_training_members), t);
-    t->loss_capacity = t->losses;
-    if (!status && (t->iteration > t->config.iterations || t->report_count > t->iteration ||
-                    t->losses > t->iteration || t->loss_sum_count > t->iteration ||
-                    pktseqi_train_config_check(&t->config, NULL)))
-        status = PKTSEQ_ERROR_DATA;
-    return pktseqi_load_end(header, status);
-}
-
 // Reads "pktseq.detector" into a detector for the outputs and groups of the model. The first line
 // is the number of contexts: it completes the sizes by which the arrays of all other lines are
 // allocated, in one block, as for a detector that is fitted.
@@ -16830,21 +16844,33 @@ static pktseq_status pktseqi_load_weights(const pktseqi_header *header, pktseq_m
     return status;
 }
 
-// Reads the velocity of SGD, which has to be there if the training uses momentum. Without momentum
-// it is kept for a run that sets it again.
+// Reads the velocity of SGD, if there is one. Without momentum it is kept for a run that sets it
+// again.
 static pktseq_status pktseqi_load_velocity(const pktseqi_header *header,
                                            pktseq_training *training) {
-    int found = header->entry[PKTSEQ_TENSOR_COUNT].found;
     size_t count = header->known[PKTSEQ_TENSOR_COUNT].rows;
-    if (!found && training->config.momentum > 0)
-        return PKTSEQI_DATA_ERROR(header->json.err, "header: tensor %q is missing",
-                                  PKTSEQI_VELOCITY);
-    if (!found || !training->iteration) return PKTSEQ_OK;
+    if (!header->entry[PKTSEQ_TENSOR_COUNT].found) return PKTSEQ_OK;
     training->velocity = (pktseq_real *)pktseqi_alloc(&training->allocator, count,
                                                       sizeof *training->velocity);
     if (!training->velocity) return pktseqi_no_memory(header->json.err);
     training->parameters = count;
     return pktseqi_load_numbers(header, PKTSEQ_TENSOR_COUNT, training->velocity);
+}
+
+// Reads "pktseq.training" and the velocity, and checks them as saving does.
+static pktseq_status pktseqi_load_training(pktseqi_header *header, pktseq_training *t) {
+    pktseq_status status;
+    pktseq_error why;
+    if (!pktseqi_load_find(header, "pktseq.training")) return PKTSEQ_OK;
+    t->allocator = header->lines.allocator;
+    status = pktseqi_load_members(&header->lines, PKTSEQI_LIST(pktseqi_training_members), t);
+    t->loss_capacity = t->losses;
+    status = pktseqi_load_end(header, status);
+    if (!status) status = pktseqi_load_velocity(header, t);
+    if (!status && pktseqi_training_check(t, &why))  // its sentence comes after "bad argument: "
+        status = PKTSEQI_DATA_ERROR(header->json.err, "header: metadata %q: %s", header->key,
+                                    strchr(why.text, ':') + 2);
+    return status;
 }
 
 // Checks the frame of the file and copies the header. Its length is compared with the file before
@@ -16902,7 +16928,6 @@ PKTSEQ_DEF pktseq_status pktseq_load_mem(pktseq_model *model, pktseq_codec *code
     if (!status) status = pktseqi_load_config(&header);
     if (!status && codec) status = pktseqi_load_codec(&header, codec);
     if (!status && training) status = pktseqi_load_training(&header, training);
-    if (!status && training) status = pktseqi_load_velocity(&header, training);
     if (!status) status = pktseqi_model_alloc(model, &header.config, allocator, err);
     if (!status) status = pktseqi_load_weights(&header, model);
     if (!status && detector) status = pktseqi_load_detector(&header, model, detector);

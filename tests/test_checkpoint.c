@@ -1364,7 +1364,7 @@ static void test_rule(void) {
         loaded l;
         if (!subject_make(&s, 3, 1, PKTSEQ_START_INPUT, 0)) return;
         CHECK(s.codec.rule.min_length == 0);
-        rule.max_length = 7;
+        rule.max_length = which < 2 ? 7 : UINT32_MAX - 1;
         rule.idle = 2.5;
         rule.reference_names = which / 2 == 1;
         rule.tcp_only = which % 3 == 1;
@@ -1558,6 +1558,52 @@ static void test_other_targets(void) {
     pktseq_model_free(&model);
     pktseq_codec_free(&codec);
     pktseq_table_free(&table);
+}
+
+// A training state that a program has filled itself is saved if it can be loaded. Else the message
+// says which member has to be changed.
+static void test_own_training(void) {
+    static const char *const say[] = {
+        NULL, "iteration is 150000, expected at most config.iterations, 100000",
+        "report_count is 150001, expected at most its iteration, 150000",
+        "loss_sum_count is 150001", "losses is 150001", "loss is NULL",
+        "momentum, but no velocity", "milestones must rise", "another model's", NULL};
+    static double losses[2] = {0.5, 0.25};
+    real x[FLAT_ROWS * FLAT_WIDE];
+    parts p = flat_parts(x, 1);
+    pktseq_real *velocity = (pktseq_real *)calloc(p.model.parameters, sizeof *velocity);
+    for (size_t i = 0; i < sizeof say / sizeof *say; ++i) {
+        pktseq_training own;
+        pktseq_error err;
+        pktseq_status status;
+        memset(&own, 0, sizeof own);
+        own.config = pktseq_train_config_default();
+        own.iteration = 150000;
+        if (i != 1) own.config.iterations = own.iteration;
+        own.loss = i == 5 ? NULL : losses;
+        own.losses = i == 4 ? own.iteration + 1 : 2;
+        own.report_count = i == 2 ? own.iteration + 1 : own.iteration;
+        own.loss_sum_count = i == 3 ? own.iteration + 1 : own.iteration;
+        own.config.momentum = i >= 6 ? 0.9 : 0;
+        if (i > 6) own.velocity = velocity;
+        if (i > 6) own.parameters = p.model.parameters - (i == 8);
+        if (i == 7) own.config.milestone[1] = own.config.milestone[0];
+        status = pktseq_save_mem(&p.model, NULL, &own, NULL, &p.file, NULL, &err);
+        CHECK_THAT(status == (say[i] ? PKTSEQ_ERROR_ARGUMENT : PKTSEQ_OK), "%d: %s", (int)i,
+                   err.text);
+        if (say[i]) {
+            CHECK_THAT(says(&err, say[i]) && !p.file.data, "%d: %s", (int)i, err.text);
+        } else {
+            loaded l;
+            load(&l, p.file.data, p.file.size, 0);
+            CHECK_THAT(l.status == PKTSEQ_OK && equal_trainings(&own, &l.p.training), "%d: %s",
+                       (int)i, l.err.text);
+            CHECK(unload(&l));
+            pktseq_buffer_free(&p.file);
+        }
+    }
+    free(velocity);
+    parts_free(&p);
 }
 
 // What no file may hold is not written: sums of losses that are not finite, a config that could not
@@ -1825,6 +1871,7 @@ int main(void) {
     }
     test_empty_parts();
     test_other_targets();
+    test_own_training();
     test_not_saved();
     test_other_groups();
     test_long_header();

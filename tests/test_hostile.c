@@ -1146,9 +1146,14 @@ static void test_share_values(scene *s) {
     pktseq_codec codec;
     pktseq_dataset dataset;
     pktseq_rule rule;
-    rule = pktseq_rule_connection();
-    rule.max_length = 0xffffffffu;
-    ARGUMENT(pktseq_tracker_init(&tracker, &rule, &s->allocator, NULL));
+    for (int kind = 0; kind < 2; ++kind) {  // no rule is fitted that could not be saved
+        pktseq_schema schema = s->how.schema;
+        rule = kind ? pktseq_rule_connection() : pktseq_rule_default();
+        rule.max_length = kind ? 0xffffffffu : SIZE_MAX;
+        schema.rule = rule;
+        ARGUMENT(pktseq_tracker_init(&tracker, &rule, &s->allocator, NULL));
+        ARGUMENT(pktseq_codec_fit(&codec, &s->w.table, &schema, &s->allocator, NULL));
+    }
     for (int i = 0; i < 3; ++i) {
         pktseq_schema schema = s->how.schema;
         schema.hold_out = not_shares[i];

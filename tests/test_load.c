@@ -803,8 +803,9 @@ static void test_metadata(const pktseq_buffer *file) {
         {"contexts 2;", "contexts 4096;", "pktseq.detector"},
         {"measure surprisal", "measure rms2", "pktseq.detector"},
         // training against itself
-        {"\"iteration 6", "\"iteration 7", "pktseq.training"},
-        {"report_count 2", "report_count 7", "pktseq.training"},
+        {"\"iteration 6", "\"iteration 7",
+         "\"pktseq.training\": the training's iteration is 7, expected at most config.iterations,"},
+        {"report_count 2", "report_count 7", "report_count is 7, expected at most its iteration,"},
         // the checksum
         {"\"pktseq.checksum\"", "\"pktseq.checksun\"", "pktseq.checksum"},
         {"\"pktseq.checksum\":\"", "\"pktseq.checksum\":\"00", "pktseq.checksum"},

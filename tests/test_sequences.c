@@ -721,7 +721,8 @@ static void test_arguments(void) {
     const pktseq_rule good = pktseq_rule_default(), notebook = {4, 320, 1, 1};
     const pktseq_rule bad[] = {{0, 320, 1, 0},     {4, 3, 1, 0},
                                {4, 0, 1, 0},       {4, 9, -0.5, 0},
-                               {4, 9, infinite, 0}, {4, 9, infinite - infinite, 0}};
+                               {4, 9, infinite, 0}, {4, 9, infinite - infinite, 0},
+                               {4, UINT32_MAX, 1, 0}, {4, SIZE_MAX, 1, 0}};
     pktseq_schema schema = small_schema(1, 9, 1, 0);
     pktseq_table table;
     pktseq_error err;
