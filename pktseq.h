@@ -639,7 +639,10 @@ PKTSEQ_DEF pktseq_schema pktseq_schema_recommended(int context);
 //     innermost packet's, is used; but an ICMP message has its own addresses and no ports;
 //   - rows may have extra empty cells; repeated header lines are left out. Up to a share of
 //     schema->bad_rows of the rows (and three in a short file) may be unreadable and are left out;
-//     with more, the file is refused and err describes the first one.
+//     with more, the file is refused and err describes the first one. A last line that is cut off
+//     within quotes is such a row, and so is a line with text after a closing quote; but a NUL byte
+//     (UTF-16, binary), or one of these two faults after a line end within the same row's quotes,
+//     refuses the file.
 // table->counts and table->notes tell which of these occurred.
 //
 // A pcap or pcapng capture (see pktseq_capture_init) is recognised by its first bytes. Its rows are
@@ -2916,7 +2919,9 @@ static size_t pktseqi_number_write(char *text, double value) {
 //
 // In: a stream of bytes; out: the bounds of the cells of one row after the other (csv_open,
 // csv_guess, then csv_row), and a cell as a C string (csv_cell). RFC 4180 and common variants:
-// lines end in LF, CRLF or CR, empty lines are skipped; text after a closing quote is an error.
+// lines end in LF, CRLF or CR, empty lines are skipped; text after a closing quote is an error,
+// and so is a quote that is never closed. The caller may leave such a row out (csv_skip) if it is
+// on one line.
 
 // A window of the input that holds the whole current row:
 //
@@ -2944,6 +2949,7 @@ typedef struct pktseqi_csv {
     size_t cell_capacity;
     size_t filled;         // cells up to the last one that is not empty
     int doubled;           // a cell of the current row has a doubled quote
+    int torn;              // csv_row failed, but csv_skip can leave the row out
     size_t keep;           // the bounds of so many cells are stored, further ones are counted
     pktseq_allocator allocator;
     pktseq_error *err;
@@ -3025,6 +3031,15 @@ static pktseq_status pktseqi_csv_nul(pktseqi_csv *csv) {
                              "or binary?)", csv->cells + 1);
 }
 
+// Notes that a quote makes the current row unreadable at p, on `line`. The row can be left out only
+// if it has no line end before p: a quote that opens by mistake may have swallowed many rows, which
+// must not count as one.
+static void pktseqi_csv_tear(pktseqi_csv *csv, size_t p, size_t line) {
+    csv->at = p;
+    csv->next_line = line;
+    csv->torn = line == csv->line;
+}
+
 // Scans a quoted cell that opens at *p; *p is then after its closing quote. Returns PKTSEQ_END if
 // the window ends before. Line ends within quotes are part of the cell, and counted in *line, so
 // that messages name lines as editors do.
@@ -3039,18 +3054,21 @@ static pktseq_status pktseqi_csv_quoted(pktseqi_csv *csv, size_t *p, size_t *lin
         }
         // Whether a quote closes the cell is decided by the byte after it.
         if (i + 1 >= csv->size && !csv->ended) return PKTSEQ_END;
-        if (i == csv->size)
+        if (i == csv->size) {
+            pktseqi_csv_tear(csv, i, *line);
             return pktseqi_error(csv->err, PKTSEQ_ERROR_DATA, opened, "the quote that opens cell "
                                  "%z is never closed", csv->cells + 1);
+        }
         if (i + 1 == csv->size || d[i + 1] != '"') break;
         i += 2;
         csv->doubled = 1;
     }
     *p = ++i;
-    if (i < csv->size && d[i] != csv->separator && d[i] != '\n' && d[i] != '\r')
-        return PKTSEQI_CSV_ERROR(csv, "found text after the closing quote of cell %z, expected a "
-                                 "separator or the end of the line", csv->cells + 1);
-    return PKTSEQ_OK;
+    if (i == csv->size || d[i] == csv->separator || d[i] == '\n' || d[i] == '\r')
+        return PKTSEQ_OK;
+    pktseqi_csv_tear(csv, i, *line);
+    return PKTSEQI_CSV_ERROR(csv, "found text after the closing quote of cell %z, expected a "
+                             "separator or the end of the line", csv->cells + 1);
 }
 
 // Returns what follows the line end at p (LF, CRLF or CR), or 0 if the window ends after a CR,
@@ -3068,7 +3086,7 @@ static pktseq_status pktseqi_csv_scan(pktseqi_csv *csv) {
     const char *d = csv->data;
     size_t p = csv->at, line = csv->next_line;
     csv->cells = csv->filled = 0;
-    csv->doubled = 0;
+    csv->doubled = csv->torn = 0;
     while (p < csv->size && (d[p] == '\n' || d[p] == '\r')) {
         p = pktseqi_csv_newline(csv, p);
         if (!p) return PKTSEQ_END;
@@ -3112,6 +3130,22 @@ static pktseq_status pktseqi_csv_row(pktseqi_csv *csv) {
     for (;;) {
         pktseq_status status = pktseqi_csv_scan(csv);
         if (status != PKTSEQ_END) return status;
+        status = pktseqi_csv_fill(csv);
+        if (status) return status;
+    }
+}
+
+// Skips the rest of a row that is torn, up to its line end, which the next row passes as an empty
+// line. The window holds no row meanwhile, so it does not grow for a long one.
+static pktseq_status pktseqi_csv_skip(pktseqi_csv *csv) {
+    for (;;) {
+        pktseq_status status;
+        for (; csv->at < csv->size; ++csv->at) {
+            char c = csv->data[csv->at];
+            if (c == '\n' || c == '\r') return PKTSEQ_OK;
+            if (c == 0) return pktseqi_csv_nul(csv);
+        }
+        if (csv->ended) return PKTSEQ_OK;
         status = pktseqi_csv_fill(csv);
         if (status) return status;
     }
@@ -6617,12 +6651,24 @@ static pktseq_status pktseqi_table_row(pktseqi_reader *r) {
     return status;
 }
 
+// Leaves out a torn row of a capture.
+static pktseq_status pktseqi_table_torn(pktseqi_reader *r) {
+    pktseq_status status = pktseqi_csv_skip(r->csv);
+    if (status) return status;
+    ++r->table->counts.packets;
+    return pktseqi_row_bad(r, PKTSEQ_ERROR_DATA);
+}
+
 // Reads all rows after the header: by turns as many as the fast path can, and one the general way.
 static pktseq_status pktseqi_table_rows(pktseqi_reader *r) {
     for (;;) {
         pktseq_status status;
         pktseqi_fast_rows(r);
         status = pktseqi_csv_row(r->csv);
+        if (status && r->capture && r->csv->torn) {
+            status = pktseqi_table_torn(r);
+            if (status == PKTSEQ_OK) continue;
+        }
         if (status) return status;
         if (!r->csv->cells) return pktseqi_rows_enough(r);
         ++r->table->counts.packets;

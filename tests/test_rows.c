@@ -629,6 +629,99 @@ static void test_bad_rows(void) {
     }
 }
 
+// A thousand quoted rows, as PKTSEQ_TSHARK makes them, with row `place` replaced by (size) bytes of
+// `row`. A file ends after its row 1000, so that one may lack its line end.
+static void put_quoted(text *csv, int place, const char *row, size_t size) {
+    csv->size = 0;
+    put(csv, "Time,ip.src,ip.dst,Protocol,Length,tcp.srcport,tcp.dstport,tcp.flags\n");
+    for (int i = 1; i <= 1000; ++i) {
+        if (i != place) put(csv, "\"0\",\"a\",\"b\",\"TCP\",\"60\",\"1\",\"2\",\"0x0002\"\n");
+        for (size_t k = 0; i == place && k < size; ++k) put_many(csv, row[k], 1);
+    }
+}
+
+// A row of a capture that quotes make unreadable is left out if it is on one line, as the last one
+// of an export that was killed is; else, and with a NUL byte, the file is refused.
+static void test_torn_rows(void) {
+    static const char last[] = "\"0\",\"a\",\"b\",\"TCP\",\"60\",\"1\",\"2\",\"0x0002\"";
+    static const struct {
+        int place;
+        const char *row;
+        int bad;  // how many rows are left out, -1: the file is refused
+        const char *say;
+    } list[] = {
+        {10, "\"0\"x,\"a\",\"b\",\"TCP\",\"60\",\"1\",\"2\",\"2\"\n", 1, "closing quote of cell 1"},
+        {10, "0,a,b,TCP,60,1,2,\"2\" \r", 1, "closing quote of cell 8"},
+        {10, "0,a,b,\"TCP\"y,\"60\r\nx\"\n", 2, "closing quote of cell 4"},  // two lines, two rows
+        {1000, "0,a,b,TCP,60,1,2,\"2\"x", 1, "closing quote of cell 8"},
+        {1000, "0,a,b,TCP,60,1,2,\"2\"\"", 1, "opens cell 8 is never"},
+        {1000, "0,a,b,TCP,60,1,2,\"2\r", 1, "opens cell 8 is never"},  // half of a CRLF
+        {1000, "0,a,b,TCP,60,1,2,\"2\n", -1, "opens cell 8 is never"},
+        {1000, "0,\"a\n\",b,\"TCP", -1, "opens cell 4 is never"},
+        {10, "0,a,b,TCP,60,1,2,\"2\n", -1, "closing quote of cell 8"},  // swallows a part of 11
+        {10, "0,a,b,\"TCP\"x,\1,1,2,2\n", -1, "NUL byte"},  // \1 becomes the NUL
+        {10, "0,a,b,\"TC\1\",60,1,2,2\n", -1, "NUL byte"},
+        {10, "0,a,b,\"TCP\"x\n0,a,b,TC\1,60,1,2,2\n", -1, "NUL byte"}};
+    pktseq_schema schema = pktseq_schema_default();
+    pktseq_table table;
+    text csv = {NULL, 0, 0};
+    for (size_t cut = 0; cut < sizeof last; ++cut) {  // wherever the last row ends
+        int bad = cut > 0 && cut < sizeof last - 1;
+        put_quoted(&csv, 1000, last, cut);
+        CHECK_THAT(parse_kind(&table, &csv, &schema, &err), "%lu: %s", (unsigned long)cut,
+                   err.text);
+        CHECK_THAT(table.counts.bad_rows == (size_t)bad &&
+                       table.counts.bad_line == (bad ? 1001 : 0) &&
+                       table.rows == (bad || !cut ? 999 : 1000),
+                   "%lu: %s", (unsigned long)cut, table.first_bad);
+        if (!err.status) check_sound(&table, "cut off");
+        pktseq_table_free(&table);
+    }
+    for (size_t i = 0; i < sizeof list / sizeof *list; ++i) {
+        char *nul;
+        put_quoted(&csv, list[i].place, list[i].row, strlen(list[i].row));
+        nul = (char *)memchr(csv.data, 1, csv.size);
+        if (nul) *nul = 0;
+        CHECK_THAT(parse_kind(&table, &csv, &schema, &err) == (list[i].bad >= 0), "%lu: %s",
+                   (unsigned long)i, err.text);
+        CHECK_THAT(strstr(err.status ? err.text : table.first_bad, list[i].say), "%lu: %s, %s",
+                   (unsigned long)i, err.text, table.first_bad);
+        if (!err.status) {
+            CHECK(table.counts.bad_rows == (size_t)list[i].bad &&
+                  table.counts.bad_line == (size_t)list[i].place + 1 && table.rows == 999);
+            check_sound(&table, "torn");
+        }
+        pktseq_table_free(&table);
+    }
+    // A quote that opens in row 10 and swallows 990 rows without quotes is not one bad row.
+    csv.size = 0;
+    put(&csv, "Time,ip.src,ip.dst,Protocol,Length,tcp.srcport,tcp.dstport,tcp.flags\n");
+    for (int i = 1; i <= 1000; ++i)
+        put(&csv, i == 10 ? "0,a,b,TCP,60,1,\"2,2\n" : "0,a,b,TCP,60,1,2,2\n");
+    CHECK(!parse_kind(&table, &csv, &schema, &err) && err.line == 11 &&
+          strstr(err.text, "opens cell 7 is never closed"));
+    // What is skipped may be longer than the window, and end at its end: lines are counted on.
+    for (size_t past = 0; past < 4; ++past) {
+        csv.size = 0;
+        put(&csv, "Time,ip.src,ip.dst,Protocol,Length,tcp.srcport,tcp.dstport,tcp.flags\n"
+                  "0,a,b,TCP,60,1,2,2\n0,a,b,TCP,60,1,2,2\n\n\"0\"");
+        put_many(&csv, 'y', 2 * (PKTSEQI_CSV_WINDOW - 1) - csv.size - 3 + past);
+        put(&csv, "\r\n0,a,b,TCP,60,1,2,2\n0,a,b,TCP,60,1,2,2\n0,a,b,TCP,60,1,2,\"2\r\n");
+        schema.bad_rows = 0.5;
+        CHECK(!parse_kind(&table, &csv, &schema, &err) && err.line == 8);
+        csv.size -= 2;
+        CHECK_THAT(parse_kind(&table, &csv, &schema, &err) && table.rows == 4 &&
+                       table.counts.bad_rows == 2 && table.counts.bad_line == 5,
+                   "%lu: %s", (unsigned long)past, err.text);
+        pktseq_table_free(&table);
+    }
+    // Without a share for bad rows, none is left out.
+    schema.bad_rows = -1;
+    put_quoted(&csv, 1000, last, sizeof last - 2);
+    CHECK(!parse_kind(&table, &csv, &schema, &err) && err.line == 1001);
+    free(csv.data);
+}
+
 // Files put one after the other, a few that are no CSV of packets, and what is said of each.
 static void test_messages(void) {
     static const struct {
@@ -1126,6 +1219,7 @@ int main(void) {
     test_texts();
     test_transports();
     test_bad_rows();
+    test_torn_rows();
     test_messages();
     test_labels();
     test_times();
