@@ -2423,6 +2423,9 @@ static void pktseqi_put(pktseqi_text *t, const char *format, ...) {
     va_end(list);
 }
 
+// What the sentence of a caller's mistake begins with.
+#define PKTSEQI_BAD_ARGUMENT "bad argument: "
+
 // Fills err, which may be NULL, with "line L: SENTENCE" (without a line if that is 0), cut at 1,023
 // bytes, and returns the status. Every failure of the library is reported here; no memory is
 // needed.
@@ -2434,7 +2437,7 @@ static pktseq_status pktseqi_error(pktseq_error *err, pktseq_status status, size
         err->status = status;
         err->line = line;
         if (line) pktseqi_put(&t, "line %z: ", line);
-        if (status == PKTSEQ_ERROR_ARGUMENT) pktseqi_put_text(&t, "bad argument: ");
+        if (status == PKTSEQ_ERROR_ARGUMENT) pktseqi_put_text(&t, PKTSEQI_BAD_ARGUMENT);
         va_start(list, format);
         pktseqi_put_list(&t, format, list);
         va_end(list);
@@ -5240,9 +5243,9 @@ static int pktseqi_column_texts(const pktseq_column *c) {
 }
 static int pktseqi_column_numbers(const pktseq_column *c) { return c && c->cell && !c->names; }
 
-// Does LOOP(T) for the C type T of a column's cells.
-#define PKTSEQI_BY_TYPE(column, LOOP) \
-    switch ((column)->type) { \
+// Does LOOP(T) for the C type T of cells of a pktseq_cell type.
+#define PKTSEQI_BY_TYPE(type, LOOP) \
+    switch (type) { \
     case PKTSEQ_CELL_U8: LOOP(uint8_t); break; \
     case PKTSEQ_CELL_U16: LOOP(uint16_t); break; \
     case PKTSEQ_CELL_U32: LOOP(uint32_t); break; \
@@ -5254,7 +5257,7 @@ static void pktseqi_cells_load(const pktseq_column *c, size_t row, size_t count,
     const void *cell = c->cell;
 #define PKTSEQI_LOAD(type) \
     for (size_t i = 0; i < count; ++i) to[i] = ((const type *)cell)[row + i]
-    PKTSEQI_BY_TYPE(c, PKTSEQI_LOAD)
+    PKTSEQI_BY_TYPE(c->type, PKTSEQI_LOAD)
 #undef PKTSEQI_LOAD
 }
 
@@ -5278,7 +5281,7 @@ static void pktseqi_cells_store(pktseq_column *c, size_t row, const pktseqi_stag
 #define PKTSEQI_STORE(type) \
     if (whole) for (size_t i = 0; i < count; ++i) ((type *)cell)[row + i] = (type)v->text[i]; \
     else for (size_t i = 0; i < count; ++i) ((type *)cell)[row + i] = (type)v->number[i]
-    PKTSEQI_BY_TYPE(c, PKTSEQI_STORE)
+    PKTSEQI_BY_TYPE(c->type, PKTSEQI_STORE)
 #undef PKTSEQI_STORE
 }
 
@@ -8266,26 +8269,20 @@ static int pktseqi_segment_sort(pktseqi_segmenter *c) {
     return c->scratch != NULL;
 }
 
-// Moves the cells of a column, or another array with (bytes) a row, into the new order, by way of
-// the scratch: cells of a table filled by hand are the program's, so they cannot be replaced. A
-// loop for each width is one load and one store a cell; a memcpy of (bytes) would be a call.
-//   cell    (c->table->rows, bytes) in, (c->out.rows, bytes) out
-//   bytes   1, 2, 4 or 8
-static void pktseqi_segment_move(const pktseqi_segmenter *c, void *cell, size_t bytes) {
+// Moves the cells of a column, or another array of such a type, into the new order, by way of the
+// scratch: cells of a table filled by hand are the program's, so they cannot be replaced. A loop
+// for each type is one load and one store a cell; a memcpy of its bytes would be a call.
+//   cell    (c->table->rows) in, (c->out.rows) out
+static void pktseqi_segment_move(const pktseqi_segmenter *c, void *cell, pktseq_cell type) {
     // Local copies, since a byte that is stored could alias *c.
     const uint32_t *order = c->order;
     const size_t rows = c->out.rows;
     void *to = c->scratch;
 #define PKTSEQI_MOVE(type) \
     for (size_t i = 0; i < rows; ++i) ((type *)to)[i] = ((const type *)cell)[order[i]]
-    switch (bytes) {
-    case 1: PKTSEQI_MOVE(uint8_t); break;
-    case 2: PKTSEQI_MOVE(uint16_t); break;
-    case 4: PKTSEQI_MOVE(uint32_t); break;
-    default: PKTSEQI_MOVE(double);
-    }
+    PKTSEQI_BY_TYPE(type, PKTSEQI_MOVE)
 #undef PKTSEQI_MOVE
-    memcpy(cell, to, rows * bytes);
+    memcpy(cell, to, rows * pktseqi_cell_bytes(type));
 }
 
 // Gives rows of renamed protocols the name SMTP, and counts them. The name is cut in place, as it
@@ -8321,9 +8318,9 @@ static void pktseqi_segment_commit(pktseqi_segmenter *c) {
     }
     // New columns move, too: they are in the old order.
     for (size_t i = 0; c->order && i < table->column_count; ++i)
-        pktseqi_segment_move(c, table->column[i].cell, pktseqi_cell_bytes(table->column[i].type));
+        pktseqi_segment_move(c, table->column[i].cell, table->column[i].type);
     if (c->order && table->source_row) {
-        pktseqi_segment_move(c, table->source_row, sizeof *table->source_row);
+        pktseqi_segment_move(c, table->source_row, PKTSEQ_CELL_U32);
     } else if (c->order) {
         table->source_row = c->order;
         c->order = NULL;
@@ -16913,9 +16910,9 @@ static pktseq_status pktseqi_load_training(pktseqi_header *header, pktseq_traini
     t->loss_capacity = t->losses;
     status = pktseqi_load_end(header, status);
     if (!status) status = pktseqi_load_velocity(header, t);
-    if (!status && pktseqi_training_check(t, &why))  // its sentence comes after "bad argument: "
+    if (!status && pktseqi_training_check(t, &why))  // here the mistake is the file's
         status = PKTSEQI_DATA_ERROR(header->json.err, "header: metadata %q: %s", header->key,
-                                    strchr(why.text, ':') + 2);
+                                    why.text + strlen(PKTSEQI_BAD_ARGUMENT));
     return status;
 }
 
