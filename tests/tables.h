@@ -11,6 +11,11 @@ static pktseq_error err;  // of the last call
 
 static char path[1024];  // a file of this test's own
 
+// Names that file after the program: main's arguments, and a name if it has none.
+static inline void name_path(int argc, char **argv, const char *otherwise) {
+    sprintf(path, "%.1000s.csv", argc > 0 && argv[0][0] ? argv[0] : otherwise);
+}
+
 static inline void write_file(const void *data, size_t size) {
     FILE *file = fopen(path, "wb");
     if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0) {

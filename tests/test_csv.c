@@ -676,7 +676,7 @@ static void test_odd_separators(void) {
 }
 
 int main(int argc, char **argv) {
-    sprintf(path, "%.1000s.csv", argc > 0 && argv[0][0] ? argv[0] : "build/test_csv");
+    name_path(argc, argv, "build/test_csv");
     test_notations();
     test_utf16();
     test_boundaries();

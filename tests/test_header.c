@@ -98,7 +98,7 @@ static void test_missing(void) {
 }
 
 int main(int argc, char **argv) {
-    sprintf(path, "%.1000s.csv", argc > 0 && argv[0][0] ? argv[0] : "build/test_header");
+    name_path(argc, argv, "build/test_header");
     test_aliases();
     test_last_column();
     test_missing();

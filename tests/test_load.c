@@ -185,6 +185,15 @@ static void check_bent(const char *what, const bent *x, const char *say) {
     free(b.data);
 }
 
+// Checks a list of texts, each in the place of one member of an otherwise good file.
+#define CHECK_EACH(list, member) \
+    for (size_t i = 0; i < COUNT(list); ++i) { \
+        bent x; \
+        memset(&x, 0, sizeof x); \
+        x.member = list[i]; \
+        check_bent(list[i], &x, NULL); \
+    }
+
 // ---- published: seven mistakes of other readers
 
 // The good file is good: what is refused below is refused for what was bent.
@@ -525,17 +534,10 @@ static void test_entries(void) {
         "{dtype:\"F32\",\"shape\":[3,1],\"data_offsets\":[0,12]}",
         "{'dtype':'F32','shape':[3,1],'data_offsets':[0,12]}",
         "[\"F32\",[3,1],[0,12]]", "null", "\"F32\"", "12", "{}", ""};
-    for (size_t i = 0; i < COUNT(dtype) + COUNT(shape) + COUNT(offsets) + COUNT(entry); ++i) {
-        size_t k = i;
-        const char *what;
-        bent x;
-        memset(&x, 0, sizeof x);
-        if (k < COUNT(dtype)) what = x.dtype = dtype[k];
-        else if ((k -= COUNT(dtype)) < COUNT(shape)) what = x.shape = shape[k];
-        else if ((k -= COUNT(shape)) < COUNT(offsets)) what = x.offsets = offsets[k];
-        else what = x.entry = entry[k - COUNT(offsets)];
-        check_bent(what, &x, NULL);
-    }
+    CHECK_EACH(dtype, dtype)
+    CHECK_EACH(shape, shape)
+    CHECK_EACH(offsets, offsets)
+    CHECK_EACH(entry, entry)
 }
 
 // Headers with something wrong before the first entry, after the last one, or in a name.
@@ -562,16 +564,9 @@ static void test_around_entries(void) {
         "", "encoder.gru.weight_ih_l0 ", "Encoder.gru.weight_ih_l0", "encoder.gru.weight_ih_l",
         "encoder.gru.weight_ih_l00", "encoder.gru.weight_ih_l0\\u0000x", "__metadata__",
         "encoder\\.gru.weight_ih_l0", "gru.weight_ih_l0"};
-    for (size_t i = 0; i < COUNT(before) + COUNT(after) + COUNT(name); ++i) {
-        size_t k = i;
-        const char *what;
-        bent x;
-        memset(&x, 0, sizeof x);
-        if (k < COUNT(before)) what = x.before = before[k];
-        else if ((k -= COUNT(before)) < COUNT(after)) what = x.after = after[k];
-        else what = x.name = name[k - COUNT(after)];
-        check_bent(what, &x, NULL);
-    }
+    CHECK_EACH(before, before)
+    CHECK_EACH(after, after)
+    CHECK_EACH(name, name)
 }
 
 // Strings that are none, as a value and as a key of the metadata and as a name. A value that is not

@@ -129,7 +129,7 @@ static void test_stricter(void) {
 }
 
 int main(int argc, char **argv) {
-    sprintf(path, "%.1000s.csv", argc > 0 && argv[0][0] ? argv[0] : "build/test_schema");
+    name_path(argc, argv, "build/test_schema");
     test_arguments();
     test_many_categories();
     test_unknown_members();

@@ -502,7 +502,7 @@ static void test_names(void) {
 }
 
 int main(int argc, char **argv) {
-    sprintf(path, "%.1000s.csv", argc > 0 && argv[0][0] ? argv[0] : "build/test_table");
+    name_path(argc, argv, "build/test_table");
     test_positions();
     test_texts();
     test_refusals();
